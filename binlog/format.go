@@ -44,17 +44,3 @@ func DecodeFormat(raw []byte) (*Format, error) {
 	version, _, _ := bytes.Cut(body[2:2+formatVersionLen], []byte{0})
 	return &Format{Raw: bytes.Clone(raw), ServerVersion: string(version), Checksum: alg == checksumCRC32}, nil
 }
-
-// Artificial returns the format description event as a source sends it to a replica that
-// does not read the file from its start: without a position, so that the replica does not
-// take it for the start of a new file's log (Binlog_sender::send_format_description_event).
-func (f *Format) Artificial() []byte {
-	raw := bytes.Clone(f.Raw)
-	h, _ := DecodeHeader(raw)
-	h.NextPos = 0
-	h.Put(raw)
-	created := raw[HeaderSize+2+formatVersionLen:]
-	copy(created[:4], []byte{0, 0, 0, 0})
-	SealChecksum(raw)
-	return raw
-}

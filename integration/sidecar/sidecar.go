@@ -157,3 +157,6 @@ func (s *Sidecar) WaitArchived(ctx context.Context, server *lab.Server) error {
 		}
 	}
 }
+
+// PID is the daemon's process id.
+func (d *Daemon) PID() int { return d.cmd.Process.Pid }
