@@ -7,7 +7,7 @@ TIMEOUT ?= 22m
 LAB     := $(GO) run ./integration/lab/setup
 export CGO_ENABLED
 
-.PHONY: help build packages setup demo test check race bench-stream bench-replay chaos-stream fuzz clean
+.PHONY: help build packages setup demo test check race bench-stream bench-replay chaos-stream big-transaction fuzz clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +43,9 @@ bench-replay: setup ## restore against mysqlbinlog | mysql
 
 chaos-stream: setup ## the long fault campaign: make chaos-stream SEED=1 ROUNDS=30 TRANSACTIONS=200000
 	LASTWRITE_CHAOS=1 $(GO) test -count=1 -v -timeout 60m -run TestStreamSurvivesCuts ./integration
+
+big-transaction: setup ## one transaction of 1.5 GiB through everything, with its memory
+	BIG_MIB=1536 $(GO) test -count=1 -v -timeout 60m -run TestOneHugeTransaction ./integration
 
 fuzz: ## ten minutes for each decoder: make fuzz FUZZTIME=10m
 	@./.ci/fuzz $(or $(FUZZTIME),10m)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/term"
 
 	"lastwrite/integration/lab"
 )
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if b.pairs, err = setting("PAIRS", 5); err != nil {
 		return err
 	}
-	if b.lab, err = lab.Open(ctx, "", zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).Level(zerolog.InfoLevel)); err != nil {
+	if b.lab, err = lab.Open(ctx, "", zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, PartsExclude: []string{zerolog.TimestampFieldName}, NoColor: !term.IsTerminal(int(os.Stderr.Fd()))}).Level(zerolog.InfoLevel)); err != nil {
 		return err
 	}
 	defer func() {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/term"
 
 	"lastwrite/integration/lab"
 	"lastwrite/integration/sidecar"
@@ -50,7 +51,7 @@ func run(ctx context.Context, program string) (err error) {
 	if err != nil {
 		return err
 	}
-	l, err := lab.Open(ctx, "", zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).Level(zerolog.InfoLevel))
+	l, err := lab.Open(ctx, "", zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, PartsExclude: []string{zerolog.TimestampFieldName}, NoColor: !term.IsTerminal(int(os.Stderr.Fd()))}).Level(zerolog.InfoLevel))
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (l *Lab) MySQL(ctx context.Context, opts Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	l.log.Info().Str("server", server.Name).Int("port", server.Port).Str("socket", server.Socket).Msg("MySQL server started")
+	l.log.Debug().Str("server", server.Name).Int("port", server.Port).Str("socket", server.Socket).Msg("MySQL server started")
 	return server, nil
 }
 
