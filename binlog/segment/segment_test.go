@@ -210,7 +210,7 @@ func oddTransaction(rnd *rand.Rand, start uint64) binlog.Transaction {
 			text[i] = byte(rnd.IntN(256))
 		}
 		tx.Statements = append(tx.Statements, binlog.Statement{
-			Schema: []string{"", "s1", "other"}[rnd.IntN(3)], SQLMode: rnd.Uint64(), Changed: rnd.IntN(2) == 0,
+			Schema: []string{"", "s1", "other"}[rnd.IntN(3)], SQLMode: rnd.Uint64(), Charset: uint16(rnd.Uint32()), Changed: rnd.IntN(2) == 0,
 			Text: string(text), Cut: rnd.IntN(2) == 0,
 		})
 	}
