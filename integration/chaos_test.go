@@ -186,9 +186,9 @@ func (c *campaign) finish(l *load) {
 
 // requireOnce proves that the archive holds each transaction of the set once, and no other.
 func requireOnce(t *testing.T, side *sidecar.Sidecar, want binlog.GTIDSet) {
-	store, err := side.OpenStore()
+	store, closeStore, err := side.OpenStore(t.Context())
 	require.NoError(t, err)
-	defer store.Close()
+	defer func() { _ = closeStore() }()
 	a, err := archive.Open(t.Context(), store, sidecar.Cluster)
 	require.NoError(t, err)
 	require.Len(t, a.Stretches(), 1)

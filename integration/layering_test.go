@@ -30,15 +30,16 @@ var layers = map[string][]string{
 	"binlog/archive":    {"binlog", "binlog/segment", "binlog/statement", "internal/objstore"},
 	"binlog/server":     {"binlog"},
 
-	"replica":        {},
+	"replica":        {"binlog"},
 	"replica/node":   {"binlog", "replica"},
 	"replica/stream": {"binlog", "replica", "replica/node"},
 
 	"pitr":         {"binlog"},
-	"pitr/scratch": {"replica", "replica/node"},
-	"pitr/backup":  {"binlog", "pitr", "pitr/scratch", "internal/objstore", "replica", "replica/node"},
-	"pitr/locate":  {"binlog", "pitr", "binlog/archive", "binlog/statement"},
-	"pitr/restore": {"binlog", "pitr", "pitr/scratch", "binlog/server", "replica", "replica/node"},
+	"pitr/program": {"replica", "replica/node"},
+	"pitr/scratch": {"pitr/program", "replica", "replica/node"},
+	"pitr/backup":  {"binlog", "internal/objstore", "pitr", "pitr/program", "pitr/scratch", "replica/node"},
+	"pitr/locate":  {"binlog", "binlog/archive", "binlog/statement", "pitr"},
+	"pitr/restore": {"binlog", "binlog/server", "pitr", "pitr/program", "pitr/scratch", "replica", "replica/node"},
 }
 
 // wiring may import everything: the program, and what tries it out.

@@ -12,10 +12,15 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"lastwrite/binlog"
 	"lastwrite/binlog/archive"
 	"lastwrite/integration/lab"
+	"lastwrite/internal/objstore"
 	"lastwrite/internal/objstore/file"
+	"lastwrite/internal/objstore/s3"
 )
 
 // Cluster is the name of the cluster in the archive.
@@ -26,6 +31,8 @@ type Sidecar struct {
 	Program string   // path of lastwrite
 	Dir     string   // where its archive, spool and log are
 	Env     []string // settings, on top of the process's own environment
+	s3      *lab.S3
+	bucket  string
 }
 
 // New makes the directories for a sidecar of a server. Its store is the directory "archive" below dir.
@@ -124,9 +131,27 @@ func (s *Sidecar) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// OpenStore opens the sidecar's store; the caller closes it.
-func (s *Sidecar) OpenStore() (*file.Store, error) {
-	return file.Open(file.Options{Root: filepath.Join(s.Dir, "archive")})
+// UseS3 puts the archive into a bucket of its own of an S3 server, instead of the directory.
+func (s *Sidecar) UseS3(ctx context.Context, server *lab.S3, bucket string) error {
+	s.s3, s.bucket = server, bucket
+	s.Env = append(s.Env,
+		fmt.Sprintf("LASTWRITE_STORE=s3://%s/prefix?region=%s&path-style=true&endpoint=%s", bucket, server.Region, server.Endpoint),
+		"AWS_ACCESS_KEY_ID="+server.AccessKey, "AWS_SECRET_ACCESS_KEY="+server.SecretKey)
+	return server.Bucket(ctx, bucket)
+}
+
+// OpenStore opens the sidecar's store; the caller calls closeStore.
+func (s *Sidecar) OpenStore(ctx context.Context) (store objstore.Store, closeStore func() error, err error) {
+	if s.s3 == nil {
+		f, err := file.Open(file.Options{Root: filepath.Join(s.Dir, "archive")})
+		if err != nil {
+			return nil, nil, err
+		}
+		return f, f.Close, nil
+	}
+	store, err = s3.New(aws.Config{Region: s.s3.Region, Credentials: credentials.NewStaticCredentialsProvider(s.s3.AccessKey, s.s3.SecretKey, "")},
+		s3.Options{Bucket: s.bucket, Prefix: "prefix", Endpoint: s.s3.Endpoint, PathStyle: true})
+	return store, func() error { return nil }, err
 }
 
 // WaitArchived waits until the archive holds everything that the server has executed by now.
@@ -139,11 +164,11 @@ func (s *Sidecar) WaitArchived(ctx context.Context, server *lab.Server) error {
 	if err != nil {
 		return err
 	}
-	store, err := s.OpenStore()
+	store, closeStore, err := s.OpenStore(ctx)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer func() { _ = closeStore() }()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
