@@ -38,11 +38,3 @@ func number(key, suffix string) (uint64, bool) {
 	n, err := strconv.ParseUint(s, 10, 64)
 	return n, ok && err == nil
 }
-
-// manifestPlace reads epoch and first sequence number from a manifest's key.
-func (l layout) manifestPlace(key string) (epoch, seq uint64, ok bool) {
-	dir, _, found := strings.Cut(strings.TrimPrefix(key, l.catalog()), "/")
-	epoch, err := strconv.ParseUint(dir, 10, 64)
-	seq, numbered := number(key, ".manifest")
-	return epoch, seq, found && err == nil && numbered
-}
