@@ -56,6 +56,15 @@ func (g GTID) String() string {
 // MarshalText writes what String does.
 func (g GTID) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
 
+// UnmarshalText reads what MarshalText writes.
+func (g *GTID) UnmarshalText(text []byte) (err error) {
+	*g = GTID{}
+	if len(text) > 0 {
+		*g, err = ParseGTID(string(text))
+	}
+	return err
+}
+
 // ParseGTID reads uuid:n or uuid:tag:n. It returns ErrGTIDSyntax for anything else.
 func ParseGTID(text string) (GTID, error) {
 	set, err := ParseGTIDSet(text)

@@ -1,8 +1,6 @@
 package segment
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -42,29 +40,6 @@ type SpanSummary struct {
 	File   string `json:"file"`
 	Start  uint64 `json:"start"`  // offset in the log file
 	Length uint64 `json:"length"` // in bytes
-}
-
-// UnmarshalJSON reads what the JSON encoding of a Summary wrote.
-func (s *Summary) UnmarshalJSON(text []byte) error {
-	type plain Summary
-	var gtids struct {
-		First string `json:"first_gtid"`
-		Last  string `json:"last_gtid"`
-		*plain
-	}
-	gtids.plain = (*plain)(s)
-	if err := json.Unmarshal(text, &gtids); err != nil {
-		return err
-	}
-	return errors.Join(parseGTID(gtids.First, &s.First), parseGTID(gtids.Last, &s.Last))
-}
-
-func parseGTID(text string, out *binlog.GTID) (err error) {
-	*out = binlog.GTID{}
-	if text != "" {
-		*out, err = binlog.ParseGTID(text)
-	}
-	return err
 }
 
 func summarizeSpans(spans []Span) []SpanSummary {
