@@ -40,11 +40,14 @@ func (r *Repository) storeData(ctx context.Context, id string, parallel int, rep
 		_ = from.CloseWithError(errors.Join(stored, io.ErrClosedPipe))
 		return stored
 	})
-	if err := group.Wait(); err != nil {
-		if stored != nil && !errors.Is(stored, errProducer) && !errors.Is(stored, context.Canceled) {
-			return nil, 0, stored // what the producer then complains of is only the consequence
-		}
-		return nil, 0, err
+	_ = group.Wait() // which of the two failed first is a matter of chance
+	switch {
+	case stored != nil && !errors.Is(stored, errProducer) && !errors.Is(stored, context.Canceled):
+		return nil, 0, stored // what the producer then complains of is only the consequence
+	case produced != nil:
+		return nil, 0, produced
+	case stored != nil:
+		return nil, 0, stored
 	}
 	return chunks, counter.n, nil
 }

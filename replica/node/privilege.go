@@ -106,8 +106,8 @@ func (n *Node) Grants(ctx context.Context) (Grants, error) {
 }
 
 var (
-	globalGrant  = regexp.MustCompile("^GRANT (.+) ON \\*\\.\\* TO ")
-	parenthesise = regexp.MustCompile(`\([^)]*\)`)
+	globalGrant = regexp.MustCompile(`^GRANT (.+) ON \*\.\* TO `)
+	columnLists = regexp.MustCompile(`\([^)]*\)`)
 )
 
 // parseGrants reads the lines of SHOW GRANTS that are global.
@@ -122,7 +122,7 @@ func parseGrants(account string, lines []string) Grants {
 		if m == nil {
 			continue
 		}
-		for _, p := range strings.Split(parenthesise.ReplaceAllString(m[1], ""), ",") {
+		for _, p := range strings.Split(columnLists.ReplaceAllString(m[1], ""), ",") {
 			g.Privileges = append(g.Privileges, strings.ToUpper(strings.TrimSpace(p)))
 		}
 	}

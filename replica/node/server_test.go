@@ -30,6 +30,7 @@ func open(t *testing.T, cfg node.Config) *node.Node {
 
 // One real server and its real replica are asked everything there is to ask.
 func TestServerAndReplicaAreDescribed(t *testing.T) {
+	t.Parallel()
 	l, ctx := lab.New(t), t.Context()
 	primary, err := l.MySQL(ctx, lab.Options{})
 	require.NoError(t, err)
@@ -81,6 +82,7 @@ func TestServerAndReplicaAreDescribed(t *testing.T) {
 
 // The statements for replication do on a real server what they say.
 func TestReplicaIsPointedAndReset(t *testing.T) {
+	t.Parallel()
 	l, ctx := lab.New(t), t.Context()
 	primary, err := l.MySQL(ctx, lab.Options{})
 	require.NoError(t, err)
@@ -109,6 +111,7 @@ func TestReplicaIsPointedAndReset(t *testing.T) {
 
 // Each thing that keeps a connection from coming about has its own sentinel.
 func TestRefusedConnectionsAreToldApart(t *testing.T) {
+	t.Parallel()
 	l, ctx := lab.New(t), t.Context()
 	server, err := l.MySQL(ctx, lab.Options{Extra: []string{"--max-connections=3"}})
 	require.NoError(t, err)
@@ -153,6 +156,7 @@ func TestRefusedConnectionsAreToldApart(t *testing.T) {
 
 // Privileges given by a role count once the role is active.
 func TestPrivilegesOfRolesCount(t *testing.T) {
+	t.Parallel()
 	l, ctx := lab.New(t), t.Context()
 	server, err := l.MySQL(ctx, lab.Options{})
 	require.NoError(t, err)
@@ -170,6 +174,7 @@ func TestPrivilegesOfRolesCount(t *testing.T) {
 
 // What is wrong with a source is found on the server itself.
 func TestUnfitSourceIsFound(t *testing.T) {
+	t.Parallel()
 	l, ctx := lab.New(t), t.Context()
 	server, err := l.MySQL(ctx, lab.Options{Extra: []string{"--gtid-mode=OFF", "--enforce-gtid-consistency=OFF", "--binlog-checksum=NONE", "--sync-binlog=0",
 		"--binlog-row-image=MINIMAL", "--binlog-expire-logs-seconds=60", "--binlog-do-db=shop", "--binlog-format=MIXED"}})
@@ -193,6 +198,7 @@ func TestUnfitSourceIsFound(t *testing.T) {
 
 // Every TLS mode does what its name says, against certificates that verify and those that do not.
 func TestTLSModes(t *testing.T) {
+	t.Parallel()
 	l, ctx := lab.New(t), t.Context()
 	proper, err := l.MySQL(ctx, lab.Options{TLS: true})
 	require.NoError(t, err)
@@ -245,6 +251,7 @@ func TestTLSModes(t *testing.T) {
 
 // A local clone can be followed from the side.
 func TestCloneIsFollowed(t *testing.T) {
+	t.Parallel()
 	l, ctx := lab.New(t), t.Context()
 	server, err := l.MySQL(ctx, lab.Options{Clone: true})
 	require.NoError(t, err)

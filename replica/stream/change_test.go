@@ -1,16 +1,13 @@
 package stream
 
 import (
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -56,6 +53,7 @@ func TestPurgedLog(t *testing.T) {
 
 // A replica that has taken its source's place is followed by GTID: it sends what we lack and nothing else.
 func TestAnotherServerIsFollowedByGTID(t *testing.T) {
+	t.Parallel()
 	l, ctx := lab.New(t), t.Context()
 	old, err := l.MySQL(ctx, lab.Options{})
 	require.NoError(t, err)
@@ -102,37 +100,21 @@ func TestResetSourceIsRefused(t *testing.T) {
 	require.ErrorIs(t, <-st.done, replica.ErrAhead)
 }
 
-// cutter is a proxy before a server that ends each connection after so many bytes from the server.
-func cutter(t *testing.T, upstream string, bytes int) *toxiproxy.Proxy {
-	t.Helper()
-	p := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "source", "127.0.0.1:0", upstream)
-	require.NoError(t, p.Start())
-	t.Cleanup(p.Stop)
-	_, err := p.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"name": "cut", "type": "limit_data", "attributes": {"bytes": %d}}`, bytes)))
-	require.NoError(t, err)
-	return p
-}
-
 // The link is cut at any byte, in the middle of packets, headers and events, and what comes out is whole.
 func TestLinkCutAnywhere(t *testing.T) {
 	s := start1(t, lab.Options{})
 	everything(t, s)
 	require.NoError(t, s.Exec(t.Context(), "INSERT INTO shop.t (v) VALUES (REPEAT('L', 3 << 20))", "DELETE FROM shop.t"))
-	const enoughToAsk = 20 << 10 // the SQL connection goes through the proxy too
-	p := cutter(t, s.Addr(), enoughToAsk)
-	cfg := testConfig(t, s, lab.LastwriteUser)
-	cfg.Source.Endpoint.Address = p.Listen
-	cfg.BackoffMin, cfg.BackoffMax = time.Millisecond, 5*time.Millisecond
 	random := rand.New(rand.NewPCG(1, 2))
+	faults := make(chan mischief, 60) // each session takes two: it makes two connections
+	for range cap(faults) {
+		faults <- mischief{cut: 9000 + random.IntN(1<<(10+random.IntN(13)))}
+	}
+	cfg := testConfig(t, s, lab.LastwriteUser)
+	cfg.Source.Endpoint.Address = proxy(t, s.Addr(), faults)
+	cfg.BackoffMin, cfg.BackoffMax = time.Millisecond, 5*time.Millisecond
 	sink := newRecorder(t)
-	str, err := New(cfg, zerolog.Nop(), func(state State) {
-		if state.Phase != Waiting {
-			return
-		}
-		limit := enoughToAsk + random.IntN(1<<(10+random.IntN(14)))
-		_, err := p.Toxics.UpdateToxicJson("cut", strings.NewReader(fmt.Sprintf(`{"attributes": {"bytes": %d}}`, limit)))
-		require.NoError(t, err)
-	})
+	str, err := New(cfg, zerolog.Nop(), nil)
 	require.NoError(t, err)
 	st := runStream(t, str, sink)
 	caughtUp(t, sink, s)
@@ -147,12 +129,12 @@ func TestFlippedBitsAreReadAgain(t *testing.T) {
 	everything(t, s)
 	require.NoError(t, s.Exec(t.Context(), "USE shop", "INSERT INTO t (v) VALUES ('a')", "INSERT INTO t (v) SELECT REPEAT('x', 30000) FROM t a, information_schema.collations LIMIT 50"))
 	random := rand.New(rand.NewPCG(3, 4))
-	noise := make(chan int, 12)
-	for range cap(noise) {
-		noise <- 4000 + random.IntN(1<<20)
+	faults := make(chan mischief, 12)
+	for range cap(faults) {
+		faults <- mischief{flip: 4000 + random.IntN(1<<20)}
 	}
 	cfg := testConfig(t, s, lab.LastwriteUser)
-	cfg.Source.Endpoint.Address, cfg.Source.TLS.Mode = noisy(t, s.Addr(), noise), node.TLSDisabled
+	cfg.Source.Endpoint.Address, cfg.Source.TLS.Mode = proxy(t, s.Addr(), faults), node.TLSDisabled
 	cfg.Heartbeat, cfg.ReadTimeout, cfg.BackoffMin, cfg.BackoffMax = 100*time.Millisecond, 400*time.Millisecond, time.Millisecond, 5*time.Millisecond
 	sink := newRecorder(t)
 	st := run(t, cfg, sink)
@@ -162,9 +144,14 @@ func TestFlippedBitsAreReadAgain(t *testing.T) {
 	st.stop(t)
 }
 
-// noisy is a proxy before a server that flips, on each connection, one bit of the byte from the server whose number it
-// takes from noise. When noise has run out it is quiet.
-func noisy(t *testing.T, upstream string, noise <-chan int) (address string) {
+// mischief is what happens to the bytes that come from a server on one connection. 0 means never.
+type mischief struct {
+	cut  int // the connection ends after so many
+	flip int // a bit of this one flips
+}
+
+// proxy stands before a server. Each connection takes a mischief, until there are no more.
+func proxy(t *testing.T, upstream string, faults <-chan mischief) (address string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var g sync.WaitGroup
@@ -179,30 +166,35 @@ func noisy(t *testing.T, upstream string, noise <-chan int) (address string) {
 				_ = down.Close()
 				continue
 			}
-			flip := -1
+			link := &faultyConn{Conn: down}
 			select {
-			case flip = <-noise:
+			case link.mischief = <-faults:
 			default:
 			}
 			g.Go(func() { _, _ = io.Copy(up, down); _ = up.Close() })
-			g.Go(func() { _, _ = io.Copy(&flipper{down, flip}, up); _ = down.Close() })
+			g.Go(func() { _, _ = io.Copy(link, up); _ = down.Close(); _ = up.Close() })
 		}
 	})
 	t.Cleanup(func() { _ = listener.Close(); g.Wait() })
 	return listener.Addr().String()
 }
 
-// flipper flips a bit of the byte that comes after so many others.
-type flipper struct {
+// faultyConn does to what is written to it what its mischief says.
+type faultyConn struct {
 	net.Conn
-	after int
+	mischief
+	done int
 }
 
-func (f *flipper) Write(b []byte) (int, error) {
-	if f.after >= 0 && f.after < len(b) {
-		b[f.after] ^= 0x10
+func (f *faultyConn) Write(b []byte) (int, error) {
+	if at := f.flip - f.done; f.flip > 0 && at >= 0 && at < len(b) {
+		b[at] ^= 0x10
 	}
-	f.after -= len(b)
+	if left := f.cut - f.done; f.cut > 0 && left < len(b) {
+		_, _ = f.Conn.Write(b[:max(0, left)])
+		return 0, io.ErrClosedPipe
+	}
+	f.done += len(b)
 	return f.Conn.Write(b)
 }
 

@@ -140,27 +140,30 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// A source that is alive and does not send what it has is given up, but neither one that has nothing more nor
-// a sink that takes its time.
+// A source that is alive and does not send what it has is told from one that has nothing more, and from a sink
+// that takes its time.
 func TestStalledSourceIsTold(t *testing.T) {
 	at := func(offset uint64) binlog.Position { return binlog.Position{File: "b.000002", Offset: offset} }
+	next := binlog.Position{File: "b.000003", Offset: 4}
 	t0 := time.Unix(1, 0)
 	t1 := t0.Add(time.Second)
 	for _, c := range []struct {
 		name      string
 		last, now look
-		want      error
+		stalled   bool
 	}{
-		{"first look", look{}, look{at(500), t1, at(900)}, nil},
-		{"idle", look{at(500), t0, at(500)}, look{at(500), t1, at(500)}, nil},
-		{"moving", look{at(500), t0, at(900)}, look{at(600), t1, at(900)}, nil},
-		{"just written", look{at(500), t0, at(500)}, look{at(500), t1, at(900)}, nil},
-		{"slow sink", look{at(500), t0, at(900)}, look{at(500), t0, at(900)}, nil},
-		{"stalled", look{at(500), t0, at(900)}, look{at(500), t1, at(900)}, errStalled},
-		{"stalled before the next file", look{at(500), t0, binlog.Position{File: "b.000003", Offset: 4}}, look{at(500), t1, binlog.Position{File: "b.000003", Offset: 4}}, errStalled},
-		{"shorter than what was sent", look{}, look{at(500), t1, at(499)}, errChanged},
-		{"an earlier file", look{}, look{at(500), t1, binlog.Position{File: "b.000001", Offset: 9999}}, errChanged},
+		{"first look", look{}, look{at(500), t1, at(900)}, false},
+		{"idle", look{at(500), t0, at(500)}, look{at(500), t1, at(500)}, false},
+		{"moving", look{at(500), t0, at(900)}, look{at(600), t1, at(900)}, false},
+		{"just written", look{at(500), t0, at(500)}, look{at(500), t1, at(900)}, false},
+		{"slow sink", look{at(500), t0, at(900)}, look{at(500), t0, at(900)}, false},
+		{"stalled", look{at(500), t0, at(900)}, look{at(500), t1, at(900)}, true},
+		{"stalled before the next file", look{at(500), t0, next}, look{at(500), t1, next}, true},
 	} {
-		require.ErrorIs(t, judge(c.last, c.now), c.want, c.name)
+		require.Equal(t, c.stalled, c.last.stalledUntil(c.now), c.name)
 	}
+	require.True(t, behind(at(499), at(500)))
+	require.True(t, behind(at(500), next))
+	require.False(t, behind(next, at(500)))
+	require.False(t, behind(at(500), at(500)))
 }

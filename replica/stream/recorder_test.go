@@ -165,7 +165,7 @@ func testConfig(t testing.TB, s *lab.Server, user string) Config {
 	}
 }
 
-const patience = 60 * time.Second
+const limit = 60 * time.Second
 
 // caughtUp waits until sink has all that the server has executed.
 func caughtUp(t testing.TB, sink *recorder, s *lab.Server) {
@@ -173,7 +173,7 @@ func caughtUp(t testing.TB, sink *recorder, s *lab.Server) {
 	text, err := s.GTIDExecuted(context.Background())
 	require.NoError(t, err)
 	want := set(t.(*testing.T), text)
-	require.Eventually(t, func() bool { return sink.set().Contains(want) }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return sink.set().Contains(want) }, limit, 5*time.Millisecond)
 }
 
 // sameFiles compares what was recorded of a server with its own files: nothing but the mark of the
@@ -194,7 +194,7 @@ func sameFiles(t testing.TB, sink *recorder, s *lab.Server) {
 			sink.mu.Lock()
 			defer sink.mu.Unlock()
 			return len(sink.files[id+"/"+filepath.Base(path)]) >= len(want)
-		}, patience, 5*time.Millisecond, path)
+		}, limit, 5*time.Millisecond, path)
 		sink.mu.Lock()
 		got := bytes.Clone(sink.files[id+"/"+filepath.Base(path)])
 		sink.mu.Unlock()

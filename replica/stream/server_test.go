@@ -17,8 +17,10 @@ import (
 	"lastwrite/replica/node"
 )
 
+// start1 starts one server. Tests that do run side by side.
 func start1(t *testing.T, opts lab.Options) *lab.Server {
 	t.Helper()
+	t.Parallel()
 	s, err := lab.New(t).MySQL(t.Context(), opts)
 	require.NoError(t, err)
 	return s
@@ -51,6 +53,7 @@ func TestServersFilesAreReadByteForByte(t *testing.T) {
 	s := start1(t, lab.Options{Extra: []string{"--max-allowed-packet=256M"}})
 	sink := newRecorder(t)
 	cfg := testConfig(t, s, lab.LastwriteUser)
+	cfg.CheckEvery = 10 * time.Second // writing 40 MiB takes its time
 	st := run(t, cfg, sink)
 	everything(t, s)
 	require.NoError(t, s.Exec(t.Context(), "INSERT INTO shop.t (v) VALUES (REPEAT('L', 40 << 20))", "INSERT INTO shop.t (v) VALUES ('after')"))
@@ -115,7 +118,7 @@ func TestKilledDumpsAreResumed(t *testing.T) {
 			require.Eventually(t, func() bool {
 				n, err := s.Value(ctx, "SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'")
 				return err == nil && n == "1"
-			}, patience, 10*time.Millisecond)
+			}, limit, 10*time.Millisecond)
 			st.stop(t)
 		})
 	}
@@ -141,21 +144,21 @@ func TestAbandonedDumpIsEndedByTheSource(t *testing.T) {
 	require.Eventually(t, func() bool {
 		n, err := s.Value(t.Context(), "SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'")
 		return err == nil && n == "1"
-	}, patience, 10*time.Millisecond)
+	}, limit, 10*time.Millisecond)
 }
 
 // A frozen server is noticed by its silence, and followed again when it goes on. Idle, it keeps us content by heartbeats.
 func TestSilenceIsNoticed(t *testing.T) {
 	s := start1(t, lab.Options{})
 	cfg := testConfig(t, s, lab.LastwriteUser)
-	cfg.Heartbeat, cfg.ReadTimeout = 50*time.Millisecond, 500*time.Millisecond
+	cfg.Heartbeat, cfg.ReadTimeout = 50*time.Millisecond, time.Second
 	sink := newRecorder(t)
 	st := run(t, cfg, sink)
 	caughtUp(t, sink, s)
-	require.Eventually(t, func() bool { return st.State().HeardAt.Sub(st.State().ReceivedAt) > time.Second }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return st.State().HeardAt.Sub(st.State().ReceivedAt) > 2*time.Second }, limit, 10*time.Millisecond)
 	require.Equal(t, 1, st.State().Sessions, "an idle source is not given up")
 	require.NoError(t, s.Freeze())
-	require.Eventually(t, func() bool { return st.State().LastFault != nil }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return st.State().LastFault != nil }, limit, 10*time.Millisecond)
 	require.ErrorIs(t, st.State().LastFault, replica.ErrUnreachable)
 	require.NoError(t, s.Thaw())
 	require.NoError(t, s.Exec(t.Context(), "CREATE DATABASE shop"))
@@ -170,7 +173,7 @@ func TestStopIsImmediate(t *testing.T) {
 	cfg.Heartbeat, cfg.ReadTimeout = time.Hour, 3*time.Hour
 	sink := newRecorder(t)
 	st := run(t, cfg, sink)
-	require.Eventually(t, func() bool { return sink.at().Offset > 4 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return sink.at().Offset > 4 }, limit, time.Millisecond)
 	began := time.Now()
 	st.stop(t)
 	require.Less(t, time.Since(began), time.Second)
@@ -210,7 +213,7 @@ func TestKindsOfConnection(t *testing.T) {
 
 		sink := newRecorder(t)
 		st := run(t, cfg, sink)
-		require.Eventually(t, func() bool { return sink.at().Offset > 4 }, patience, 5*time.Millisecond, name)
+		require.Eventually(t, func() bool { return sink.at().Offset > 4 }, limit, 5*time.Millisecond, name)
 		st.stop(t)
 	}
 }
@@ -268,7 +271,7 @@ func TestRefusals(t *testing.T) {
 	lost := good
 	lost.Source.Endpoint.Address = "127.0.0.1:1"
 	st = run(t, lost, newRecorder(t))
-	require.Eventually(t, func() bool { return st.State().Phase == Waiting }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return st.State().Phase == Waiting }, limit, time.Millisecond)
 	require.ErrorIs(t, st.State().LastFault, replica.ErrUnreachable)
 	st.stop(t)
 }
@@ -289,7 +292,7 @@ func TestFailingSinkEndsTheStream(t *testing.T) {
 	st := run(t, testConfig(t, s, lab.LastwriteUser), sink)
 	require.ErrorIs(t, <-st.done, ErrSink)
 	for range st.cfg.BatchCount {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
 		_, err := st.pool.Get(ctx)
 		require.NoError(t, err)

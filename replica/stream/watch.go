@@ -25,6 +25,7 @@ func (s *Stream) watch(ctx context.Context, n *node.Node) error {
 	ticker := time.NewTicker(s.cfg.CheckEvery)
 	defer ticker.Stop()
 	var last look
+	stalled := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,12 +37,22 @@ func (s *Stream) watch(ctx context.Context, n *node.Node) error {
 			s.log.Debug().Err(err).Msg("cannot ask the source for its position") // the dump has its own deadline
 			continue
 		}
-		if err := judge(last, now); err != nil {
-			return err
+		if behind(now.end, now.received) {
+			return fmt.Errorf("%w: its log ends at %s, and was read up to %s", errChanged, now.end, now.received)
+		}
+		if stalled++; !last.stalledUntil(now) {
+			stalled = 0
+		}
+		if stalled == patience {
+			return fmt.Errorf("%w: its log goes to %s, sent was %s", errStalled, now.end, now.received)
 		}
 		last = now
 	}
 }
+
+// patience is how many checks in a row must find the source stalled. One is not enough: the end of the log moves
+// when a transaction is written, but replicas get it only when it is on disk.
+const patience = 3
 
 // look is how far we were, and then how far the source was.
 type look struct {
@@ -63,16 +74,10 @@ func (s *Stream) look(ctx context.Context, n *node.Node) (look, error) {
 	return look{received: before.Received, heard: before.HeardAt, end: end}, nil
 }
 
-// judge compares two looks, one check apart.
-func judge(last, now look) error {
-	if behind(now.end, now.received) {
-		return fmt.Errorf("%w: its log ends at %s, and was read up to %s", errChanged, now.end, now.received)
-	}
-	// Heartbeats come only from a source that believes to have sent all; a sink that is slow holds those up too.
-	if behind(last.received, last.end) && last.received == now.received && now.heard.After(last.heard) {
-		return fmt.Errorf("%w: its log goes to %s, sent was %s", errStalled, now.end, now.received)
-	}
-	return nil
+// stalledUntil tells whether the source had something to send then, said since that it had sent all, and sent nothing. A sink
+// that is slow holds up heartbeats too, so that it does not look like this.
+func (l look) stalledUntil(now look) bool {
+	return behind(l.received, l.end) && l.received == now.received && now.heard.After(l.heard)
 }
 
 // behind tells whether a comes before b in one server's log.
