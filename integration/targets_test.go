@@ -175,6 +175,9 @@ func TestEveryRestoreTarget(t *testing.T) {
 	code, said = s.refused("--to-time", "2020-01-01T00:00:00Z")
 	require.Equal(t, notFound, code, said)
 	require.Contains(t, said, s.insert(12).Committed.UTC().Format("2006-01-02"), "the window is named")
+	code, said = s.refused("--to-time", "2099-01-01T00:00:00Z")
+	require.Equal(t, notFound, code, said)
+	require.Contains(t, said, "--latest")
 	code, said = s.refused("--before-gtid", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1")
 	require.Equal(t, notFound, code, said)
 }

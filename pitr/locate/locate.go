@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +90,16 @@ func Plan(ctx context.Context, h History, target pitr.Target, bases []pitr.Base,
 	if err != nil {
 		return pitr.Plan{}, fmt.Errorf("find the target: %w", err)
 	}
+	if windows := pitr.Windows(stretches, bases); target.Kind == pitr.KindToTime && cut.Next == nil && behind(windows, target.Time) {
+		return pitr.Plan{}, &pitr.MissingError{Target: target, Reason: archive.ErrOutsideWindow, Windows: windows,
+			Detail: "nothing is archived behind it, so what was committed until then is not known; --latest restores all that is archived"}
+	}
 	return pitr.MakePlan(target, cut, stretches, bases, opts)
+}
+
+// behind tells whether t lies behind every window; without windows there is another reason to refuse.
+func behind(windows []pitr.Window, t time.Time) bool {
+	return len(windows) > 0 && !slices.ContainsFunc(windows, func(w pitr.Window) bool { return !t.After(w.To) })
 }
 
 // planWithoutLog restores a base as it is: the newest, or the one asked for.

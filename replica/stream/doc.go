@@ -25,6 +25,8 @@
 //  5. COM_REGISTER_SLAVE makes us visible in SHOW REPLICAS. COM_BINLOG_DUMP or COM_BINLOG_DUMP_GTID asks for the log.
 //  6. From there on the bytes of the connection are read by packets and reader alone. They run ahead of the
 //     sink by as much as the pool of batches allows.
+//  7. Meanwhile the SQL connection is asked now and then how far the source's log goes. A dump whose files were taken away
+//     under it sends heartbeats for ever; this is how it is found out.
 //
 // # What the source sends
 //
@@ -34,7 +36,8 @@
 //
 //   - First an artificial ROTATE event names the file and the offset; so does one before each further file.
 //   - Then a FORMAT_DESCRIPTION event, with its in-use flag cleared. It belongs to the file if the offset is 4; otherwise
-//     it only says how to read what follows. In a GTID dump its creation time may be cleared too.
+//     it only says how to read what follows. In a GTID dump its creation time is cleared where the source knows that we have something:
+//     then this one event is not what stands in the source's file.
 //   - Then the events of the file, each exactly behind the other. The reader counts offsets in 64 bits and compares
 //     the lower 32 with log_pos; a step anywhere is ErrGap.
 //   - In a GTID dump whole transactions are left out. Before the next event the source sends a heartbeat with the
