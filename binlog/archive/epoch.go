@@ -23,11 +23,30 @@ const (
 	sealLimit     = 4 << 10 // bytes; a larger object is no seal
 )
 
-// claim is an epoch's object.
-type claim struct {
+// Claim is an epoch's object: who has, or had, the right to write the archive.
+type Claim struct {
 	Epoch  uint64    `json:"epoch"`
 	Holder string    `json:"holder"`
 	At     time.Time `json:"at"` // by the holder's clock; for people
+}
+
+// LastClaim reads the newest claim; a zero one where there is none.
+func LastClaim(ctx context.Context, store objstore.Store, cluster string) (Claim, error) {
+	s := scanner{store, layout{cluster}}
+	epochs, err := s.epochs(ctx)
+	if err != nil || len(epochs) == 0 {
+		return Claim{}, err
+	}
+	key := s.layout.epoch(epochs[len(epochs)-1])
+	data, _, err := objstore.ReadAll(ctx, store, key, sealLimit)
+	if err != nil {
+		return Claim{}, fmt.Errorf("read %s: %w", key, err)
+	}
+	var c Claim
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Claim{}, fmt.Errorf("read %s: %w", key, err)
+	}
+	return c, nil
 }
 
 // seal is what stands in the place of a segment to end an epoch.
@@ -111,7 +130,7 @@ func (c claimer) claim(ctx context.Context) (uint64, *Entry, error) {
 		mine = epochs[n-1] + 1
 	}
 	for {
-		ok, err := putOnce(ctx, c.store, c.layout.epoch(mine), claim{Epoch: mine, Holder: c.holder, At: c.now().UTC()})
+		ok, err := putOnce(ctx, c.store, c.layout.epoch(mine), Claim{Epoch: mine, Holder: c.holder, At: c.now().UTC()})
 		if err != nil {
 			return 0, nil, err
 		}

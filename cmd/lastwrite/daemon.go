@@ -241,7 +241,7 @@ func (d *daemon) explain(ctx context.Context, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
 	defer cancel()
-	claim, readErr := lastClaim(ctx, d.store, d.app.cfg.Cluster)
+	claim, readErr := archive.LastClaim(ctx, d.store, d.app.cfg.Cluster)
 	if readErr != nil || claim.Holder == "" {
 		return err
 	}

@@ -154,7 +154,7 @@ func (a *app) readStore(ctx context.Context, r *statusReport) (err error) {
 	}
 	r.Windows = append(r.Windows, pitr.Windows(locate.Stretches(ar), bases)...)
 	r.Archive = describeArchive(ar)
-	holder, err := lastClaim(ctx, store, a.cfg.Cluster)
+	holder, err := archive.LastClaim(ctx, store, a.cfg.Cluster)
 	r.Archive.Holder, r.Archive.HeldSince = holder.Holder, utc(holder.At)
 	return err
 }
