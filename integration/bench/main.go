@@ -65,6 +65,7 @@ type bench struct {
 	tools   lab.Tools
 	program string
 	pairs   int
+	baseEnd string // of the replay: the last transaction of the base
 }
 
 func setting(name string, def int) (int, error) {

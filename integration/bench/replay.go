@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -94,6 +95,11 @@ func (b *bench) record(ctx context.Context, side *sidecar.Sidecar, primary *lab.
 	if out, err := side.Command(ctx, "backup", "take", "--method", "clone").CombinedOutput(); err != nil {
 		return fmt.Errorf("backup: %w: %s", err, out)
 	}
+	held, err := primary.GTIDExecuted(ctx)
+	if err != nil {
+		return err
+	}
+	b.baseEnd = strings.Replace(held, ":1-", ":", 1)
 	failed := make([]error, tables)
 	var wg sync.WaitGroup
 	for i := range tables {
@@ -160,7 +166,7 @@ func (b *bench) replayOurs(ctx context.Context, side *sidecar.Sidecar, want []in
 func (b *bench) replayTheirs(ctx context.Context, side *sidecar.Sidecar, primary *lab.Server, want []int64, i int) (time.Duration, error) {
 	base := filepath.Join(b.lab.Dir(), "base")
 	if _, err := os.Stat(base); err != nil { // the base alone, as a peer's tool would have left it
-		if out, err := side.Command(ctx, "restore", "--base-only", "--target-dir", base, "--yes").CombinedOutput(); err != nil {
+		if out, err := side.Command(ctx, "restore", "--to-gtid", b.baseEnd, "--target-dir", base, "--yes").CombinedOutput(); err != nil {
 			return 0, fmt.Errorf("restore the base: %w: %s", err, out)
 		}
 	}
