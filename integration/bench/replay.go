@@ -26,7 +26,7 @@ var scratchFlags = []string{
 // replay compares how long it takes to have a base and the log behind it back: lastwrite restore, against the same base started with
 // the same settings and mysqlbinlog | mysql.
 func replay(ctx context.Context, b *bench) error {
-	transactions, err := setting("TRANSACTIONS", 60000)
+	transactions, err := setting("TRANSACTIONS", 20000)
 	if err != nil {
 		return err
 	}
@@ -76,14 +76,15 @@ func (b *bench) record(ctx context.Context, side *sidecar.Sidecar, primary *lab.
 			"INSERT INTO "+t+" (k, c) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 1000) SELECT i, SHA2(i, 256) FROM n",
 			"INSERT INTO "+t+" (k, c) SELECT a.k, a.c FROM "+t+" a, (SELECT 1 FROM "+t+" LIMIT 30) b",
 			fmt.Sprintf(`CREATE PROCEDURE shop.load%d(n INT) BEGIN
-				DECLARE i INT DEFAULT 0; DECLARE top INT;
+				DECLARE i INT DEFAULT 0; DECLARE top, x, y, z BIGINT;
 				SELECT MAX(id) INTO top FROM %[2]s;
 				WHILE i < n DO
+					SET x = 1 + FLOOR(RAND()*top), y = 1 + FLOOR(RAND()*top), z = 1 + FLOOR(RAND()*top);
 					START TRANSACTION;
 					INSERT INTO %[2]s (k, c) VALUES (RAND()*10000, SHA2(RAND(), 256));
-					UPDATE %[2]s SET k = k + 1 WHERE id = 1 + FLOOR(RAND()*top);
-					UPDATE %[2]s SET c = SHA2(RAND(), 256) WHERE id = 1 + FLOOR(RAND()*top);
-					DELETE FROM %[2]s WHERE id = 1 + FLOOR(RAND()*top);
+					UPDATE %[2]s SET k = k + 1 WHERE id = x;
+					UPDATE %[2]s SET c = SHA2(RAND(), 256) WHERE id = y;
+					DELETE FROM %[2]s WHERE id = z;
 					COMMIT;
 					SET i = i + 1;
 				END WHILE;
@@ -100,6 +101,7 @@ func (b *bench) record(ctx context.Context, side *sidecar.Sidecar, primary *lab.
 		return err
 	}
 	b.baseEnd = strings.Replace(held, ":1-", ":", 1)
+	fmt.Fprintf(os.Stderr, "writing %d transactions behind the base\n", transactions)
 	failed := make([]error, tables)
 	var wg sync.WaitGroup
 	for i := range tables {
