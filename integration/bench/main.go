@@ -3,7 +3,7 @@
 //	go run ./integration/bench stream   against mysqlbinlog --raw: MB/s and processor time
 //	go run ./integration/bench replay   against mysqlbinlog | mysql: the time of a restore
 //
-// PAIRS (default 5) and SIZE (MiB of log, default 512) or TRANSACTIONS (default 20000) come from the environment. Each ends with a line
+// PAIRS (default 5), SIZE (MiB of log, default 512) and ROW (bytes, default 128) or TRANSACTIONS (default 20000) come from the environment. Each ends with a line
 // "NAME ratio X.XX (median of N pairs)"; above 1 lastwrite is better.
 package main
 

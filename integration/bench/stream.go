@@ -25,7 +25,11 @@ func stream(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	bytes, err := fillLog(ctx, primary, int64(size)<<20)
+	row, err := setting("ROW", 128)
+	if err != nil {
+		return err
+	}
+	bytes, err := fillLog(ctx, primary, int64(size)<<20, row)
 	if err != nil {
 		return err
 	}
@@ -53,14 +57,14 @@ func stream(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// fillLog writes small transactions until the server's log has the size, and returns the size.
-func fillLog(ctx context.Context, s *lab.Server, size int64) (int64, error) {
+// fillLog writes transactions of one row, of at least row bytes, until the server's log has the size, and returns the size.
+func fillLog(ctx context.Context, s *lab.Server, size int64, row int) (int64, error) {
 	err := s.Exec(ctx, "CREATE DATABASE shop",
-		"CREATE TABLE shop.orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, customer INT, total DECIMAL(10,2), note VARCHAR(200))",
-		`CREATE PROCEDURE shop.load_orders(n INT) BEGIN
+		"CREATE TABLE shop.orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, customer INT, total DECIMAL(10,2), note LONGTEXT)",
+		`CREATE PROCEDURE shop.load_orders(n INT, row_size INT) BEGIN
 			DECLARE i INT DEFAULT 0;
 			WHILE i < n DO
-				INSERT INTO shop.orders (customer, total, note) VALUES (RAND()*100000, RAND()*1000, CONCAT(SHA2(RAND(), 256), SHA2(i, 256)));
+				INSERT INTO shop.orders (customer, total, note) VALUES (RAND()*100000, RAND()*1000, REPEAT(CONCAT(SHA2(RAND(), 256), SHA2(i, 256)), CEIL(row_size / 128)));
 				SET i = i + 1;
 			END WHILE;
 		END`)
@@ -76,7 +80,7 @@ func fillLog(ctx context.Context, s *lab.Server, size int64) (int64, error) {
 		failed := make(chan error, 2)
 		for range cap(failed) {
 			go func() {
-				_, err := s.DB().ExecContext(ctx, "CALL shop.load_orders(20000)")
+				_, err := s.DB().ExecContext(ctx, "CALL shop.load_orders(?, ?)", max(1, min(20000, 16<<20/row)), row)
 				failed <- err
 			}()
 		}
