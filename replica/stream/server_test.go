@@ -209,7 +209,7 @@ func TestKindsOfConnection(t *testing.T) {
 		require.NoError(t, err)
 		conn, err := login(t.Context(), cfg, raw, c.tls.Mode != node.TLSDisabled && name != "unix")
 		require.NoError(t, err, name)
-		require.NoError(t, conn.Quit())
+		_ = conn.Quit() // the server may hang up before TLS has said goodbye
 
 		sink := newRecorder(t)
 		st := run(t, cfg, sink)
