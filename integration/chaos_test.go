@@ -104,8 +104,14 @@ func (c *campaign) cut() {
 }
 
 func (c *campaign) killDump(ctx context.Context) {
+	// A killed dump thread can write into the socket of a client that connects at that moment (seen on 9.7.4), which then waits for ever.
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	rows, err := c.primary.DB().QueryContext(ctx, "SELECT id FROM performance_schema.processlist WHERE command LIKE 'Binlog Dump%'")
-	require.NoError(c.t, err)
+	if err != nil {
+		c.t.Logf("could not look for the dump: %v", err)
+		return
+	}
 	defer rows.Close()
 	for rows.Next() {
 		var id int64
