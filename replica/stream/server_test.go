@@ -83,8 +83,8 @@ func TestServersFilesAreReadByteForByte(t *testing.T) {
 
 var errNoDump = errors.New("there is no dump")
 
-// impatient bounds a statement by 5 s. A dump thread that is killed while it writes can, in MySQL 9.7.4, write its last bytes into the
-// socket of a client that is just connecting and was given the same descriptor: a TLS record where the login's answer should be,
+// impatient bounds a statement by 5 s. A dump thread that is killed while it writes seems, in MySQL 9.7.4, to write its last bytes into
+// the socket of a client that is just connecting, perhaps given the same descriptor: a TLS record where the login's answer should be,
 // which that client waits for ever to read in full (seen once).
 func impatient(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
